@@ -75,11 +75,16 @@ def render(template: str, language: Language | str, **context: Any) -> str:
         language=language,
         messages=messages,
         script_messages=script_messages,
-        formless_messages={key: text for key, text in script_messages.items() if key not in FORM_MESSAGES},
+        formless_messages={key: text for key, text in script_messages.items() if not _is_of_forms(key)},
         current=shell["navigation"].current(shell["path"]),
         switch=_language_switch_url(shell["path"], shell["query"], language),
         **shell,
     )
+
+
+def _is_of_forms(key: str) -> bool:
+    """Whether only forms and records use a message, also by a key that a script composes."""
+    return key in FORM_MESSAGES or key.startswith(("role_", "source_"))
 
 
 def error_page(language: Language | str, *, status: int, **context: Any) -> str:

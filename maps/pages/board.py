@@ -18,7 +18,7 @@ from maps.map_page import DEFAULT_VIEW
 from maps.messages import messages_in
 from maps.rendering import localized, mark_svg, render, url_with_query
 
-MAX_ROWS = 7
+MAX_ROWS = 6
 """Rows of each table of the board; a link leads to the list with the others."""
 
 NO_TONE = "none"

@@ -188,12 +188,14 @@ def test_keywords_match_with_and_without_diacritics(desktop_page: Page, site_url
 def test_tasks_are_filtered_by_missing_detail_and_by_unit(desktop_page: Page, site_url: str, client: Client) -> None:
     clear = task(client, title="Nhiệm vụ đủ sáu rõ", lead_unit="Đồn thử nghiệm")
     desktop_page.goto(f"{site_url}/tasks")
-    desktop_page.get_by_label("Nội dung “6 rõ” còn thiếu").select_option("product")
+    desktop_page.locator('[data-filter="missing_clears"] summary').click()
+    desktop_page.locator('[data-filter="missing_clears"]').get_by_label("Rõ sản phẩm").check()
     expect(desktop_page).to_have_url(re.compile("missing_clears=product"))
     expect(desktop_page.locator(f'tr[data-id="{clear["id"]}"]')).to_have_count(0)
     expect(desktop_page.locator("tbody tr").first).to_contain_text("Rõ sản phẩm")
     desktop_page.goto(f"{site_url}/tasks")
-    desktop_page.get_by_label("Đơn vị chủ trì").select_option("Đồn thử nghiệm")
+    desktop_page.locator('[data-filter="lead_unit"] summary').click()
+    desktop_page.locator('[data-filter="lead_unit"]').get_by_label("Đồn thử nghiệm").check()
     expect(desktop_page.locator("tbody tr")).to_have_count(1)
 
 
