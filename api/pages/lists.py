@@ -9,8 +9,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from fastapi import APIRouter, Response
+from fastapi.routing import APIRoute
 from starlette.datastructures import QueryParams
+from starlette.routing import Match
 
+from api.http.asgi import Scope
 from api.http.dependencies import Call, PageCallParam
 from api.http.page import page_context, page_response
 from api.http.parameters import selection_of, with_locations
@@ -18,8 +21,8 @@ from api.http.security import NO_SUCH_PATH
 from api.rest.layers import layer_card, may_create
 from gis.crs import CRS84
 from gis.db import Session, result_of
-from gis.model import Layer
-from gis.read import Selection, facets, pages
+from gis.model import Layer, catalog
+from gis.read import Selection, facets, pages, timeline
 from gis.text import VIETNAM_TIME, Forbidden, Missing, Text, today
 from layers.policy import catalog_of
 from maps.pages import lists
@@ -27,7 +30,22 @@ from maps.pages.list_columns import total_fields
 from maps.pages.list_filters import counted_fields
 from maps.pages.list_state import ListState, Parameters, parse_state
 
-router = APIRouter(tags=["pages"], include_in_schema=False)
+
+class ListRoute(APIRoute):
+    """A route that begins with the name of a layer; it matches only names of the catalogue.
+
+    Any other path is refused as one that does not exist, for every method.
+    """
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        """Whether method and path match, and the layer exists."""
+        match, child_scope = super().matches(scope)
+        if match is not Match.NONE and child_scope["path_params"]["layer"] not in catalog:
+            return Match.NONE, {}
+        return match, child_scope
+
+
+router = APIRouter(tags=["pages"], include_in_schema=False, route_class=ListRoute)
 
 ROWS_PER_PAGE = 200
 """Rows on one page of a list, so that the page stays below 400 kB."""
@@ -49,7 +67,8 @@ def list_page(layer: str, call: PageCallParam) -> Response:
 def list_page_with_record(layer: str, item: str, call: PageCallParam) -> Response:
     """The list of a layer, beside which a script opens a record, or the form for a new feature.
 
-    Raises ``Missing`` for anything but the id of a record, and ``Forbidden`` for a form that the actor may not use.
+    Raises ``Missing`` for anything but the id of a record that the reader may see, and ``Forbidden`` for a form that
+    the actor may not use.
     """
     listed = _layer_of(call, layer)
     if item == NEW_ITEM:
@@ -57,19 +76,23 @@ def list_page_with_record(layer: str, item: str, call: PageCallParam) -> Respons
             raise Forbidden(Text("Tài khoản không có quyền thêm mục này", "This account may not add such records"))
         return _page(call, listed, item)
     try:
-        return _page(call, listed, str(uuid.UUID(item)))
+        feature_id = uuid.UUID(item)
     except ValueError:
         raise Missing(NO_SUCH_PATH) from None
+    with call.reading() as session:
+        if not result_of(pages.count_features(session, Selection.for_reader(session, listed, ids=[feature_id]))):
+            timeline.timeline(session, listed, feature_id)  # of a retired record; raises Missing for any other
+    return _page(call, listed, str(feature_id))
 
 
-def refuse_reserved_names(paths: Iterable[str], catalog: Mapping[str, Layer]) -> None:
+def refuse_reserved_names(paths: Iterable[str], layers: Mapping[str, Layer]) -> None:
     """Raise ``ValueError`` for a layer whose name is the first part of another path: its list would never be opened.
 
     A path below a layer's own, which the layer declares as its page for new features, is no other path.
     """
-    own_pages = {layer.display.new_page for layer in catalog.values()}
+    own_pages = {layer.display.new_page for layer in layers.values()}
     reserved = {path.split("/")[1] for path in paths if path and path not in own_pages}
-    if names := sorted(reserved.intersection(catalog)):
+    if names := sorted(reserved.intersection(layers)):
         raise ValueError(f"A page has the name of a layer: {', '.join(names)}")
 
 

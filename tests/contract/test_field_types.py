@@ -195,7 +195,7 @@ def test_new_type_of_field_is_one_object(monkeypatch):
     assert validation.pydantic_type(field) is int
     assert spool._part(field, row)[2] == 't."phone"::text'
     assert kml._value_sql(Selection(catalog["tasks"], reader), field).count("'tel:' || t.\"phone\"") == 1
-    assert formats._cell_sql(field, row, "vi") == "'☎ ' || t.\"phone\""
+    assert formats._cell_sql(field, row, {}, "vi") == "'☎ ' || t.\"phone\""
     assert property_schema(field, "vi") == {"title": "Điện thoại", "type": "string", "format": "phone"}
     card = layer_cards._field(field, receivable=True)
     assert (card["type"], card["input"], card["max_length"]) == ("phone", "text", None)
@@ -209,7 +209,7 @@ def test_code_lists_give_titles_to_codes_and_to_items_of_lists():
     row = Row(Level.RESTRICTED)
     title = "case {} when 'red' then 'Đỏ' else {} end"
     code, items = (Field("x", Text("x", "x"), FIELD_TYPES[name], codes=Colour) for name in ("code", "list"))
-    assert formats._cell_sql(code, row, "vi") == title.format('(t."x")::text', '(t."x")::text')
-    assert title.format("item", "item") in formats._cell_sql(items, row, "vi")
+    assert formats._cell_sql(code, row, {}, "vi") == title.format('(t."x")::text', '(t."x")::text')
+    assert title.format("item", "item") in formats._cell_sql(items, row, {}, "vi")
     assert property_schema(items, "vi")["items"] == {"type": "string", "enum": ["red"]}
     assert property_schema(code, "vi")["enum"] == ["red"]

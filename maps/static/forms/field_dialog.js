@@ -52,7 +52,9 @@ export function fieldDialog(title, options) {
     more.append(...rows.map(({ row }) => row));
     more.hidden = !more.childElementCount;
     const rest = showFieldErrors(controls, error.errors ?? []);
-    if (rest.length || !error.errors?.length || added.length) {
+    // A message that only repeats the first fault is left out, as the fault stands at its field.
+    const repeats = (error.errors ?? []).some(({ detail }) => detail && error.message.endsWith(detail));
+    if (rest.length || added.length || !repeats) {
       const items = added.length ? [] : rest.map(({ detail }) => element("li", {}, detail));
       summary.replaceChildren(element("p", {}, error.message), items.length > 1 ? element("ul", {}, ...items) : "");
       summary.hidden = false;

@@ -45,11 +45,13 @@ def counts_of(html: str, name: str) -> dict[str, int]:
 
 @pytest.mark.parametrize("layer", sorted(catalog))
 def test_every_layer_has_a_list_and_its_record_beside_it(client: Client, layer: str) -> None:
-    for path in (f"/{layer}", f"/{layer}/{RECORD}", f"/{layer}?print=1", f"/{layer}?q=khongco"):
+    features = client.get(f"/ogc/collections/{layer}/items", params={"limit": 200}).json()["features"]
+    records = [f"/{layer}/{feature['id']}" for feature in features[:1]]
+    for path in (f"/{layer}", *records, f"/{layer}?print=1", f"/{layer}?q=khongco"):
         answer = client.get(path, headers=HTML)
         assert answer.status_code == HTTPStatus.OK, path
         assert "<h1>" in answer.text
-    features = client.get(f"/ogc/collections/{layer}/items", params={"limit": 200}).json()["features"]
+    assert client.get(f"/{layer}/{RECORD}", headers=HTML).status_code == HTTPStatus.NOT_FOUND
     assert sorted(ids_of(client.get(f"/{layer}").text)) == sorted(feature["id"] for feature in features)[:200]
 
 

@@ -246,7 +246,7 @@ def test_idempotency_key_has_its_effect_once_and_repeats_the_verdicts(client):
 def test_titles_of_restricted_rows_are_written_to_the_access_log(client, connect):
     hidden, open_row = task(client, level="restricted"), task(client)
     for mode in ("check", "all"):
-        send(client, "tasks", [hidden, open_row], mode, properties={"progress": 200})
+        send(client, "tasks", [hidden, open_row], mode, properties={"progress": 50})
         entry = connect().execute(
             "select table_name, action, new->'records' from app.journal where action = 'read' order by seq desc limit 1"
         )

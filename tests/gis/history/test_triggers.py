@@ -10,12 +10,14 @@ from sqlalchemy import text
 from gis.db.actors import Actor
 from gis.db.session import LOGINS, READER_LOGIN, WRITER_LOGIN, AccessLogEntry
 from gis.model.as_of import AS_OF, set_as_of
-from gis.model.children import child_rows, child_tables
+from gis.model.children import child_tables
 from gis.model.layer import catalog
-from gis.model.links import create_link, delete_link, links_of
+from gis.model.links import create_link, delete_link
 from gis.model.query import select_sql
 from gis.model.row import Row
 from gis.read import pages
+from gis.read.child_rows import child_rows
+from gis.read.links import links_of
 from gis.read.selection import Selection
 from gis.text.dates import today
 from gis.write.commands import retire
@@ -219,7 +221,7 @@ def test_deleted_link_is_in_force_up_to_the_moment_of_its_deletion(database, con
     expected = {inserted_at - MICROSECOND: 0, inserted_at: 1, deleted_at - MICROSECOND: 1, deleted_at: 0}
     for as_of, number in expected.items():
         with database.transaction(OFFICE) as session:
-            assert len(links_of(session, task_id, OFFICE.clearance, as_of)) == number, as_of
+            assert len(links_of(session, task_id, as_of)) == number, as_of
             set_as_of(session, as_of)
             for moment in (AS_OF, "app.as_of()"):
                 source, conditions = Row(OFFICE.clearance, moment=moment).relation("links", "l")
@@ -240,7 +242,7 @@ def test_deleted_child_row_is_in_force_up_to_the_moment_of_its_deletion(database
     expected = {inserted_at - MICROSECOND: 0, inserted_at: 1, deleted_at - MICROSECOND: 1, deleted_at: 0}
     for as_of, number in expected.items():
         with database.transaction(OFFICE) as session:
-            assert len(child_rows(session, GateEvent, gate_id, OFFICE.clearance, as_of)) == number, as_of
+            assert len(child_rows(session, GateEvent, gate_id, as_of)) == number, as_of
             if as_of >= inserted_at:  # the gate was created just before
                 selection = Selection(catalog["gates"], OFFICE.clearance, ids=[gate_id], as_of=as_of, limit=1)
                 (read,) = pages.read_page(session, selection)[0]

@@ -10,6 +10,7 @@ import pytest
 from gis.db.actors import Actor
 from gis.db.session import PARTNER_LOGIN, WRITER_LOGIN
 from gis.release import holdings, workflow
+from gis.text import dates
 from gis.text.errors import Conflict, Forbidden
 from layers.policy import ADMINISTRATOR, OFFICE_STAFF
 from tests.gis.release.releases import (
@@ -156,7 +157,7 @@ def test_withdrawal_removes_rows_and_leaves_tombstones(database, create_marker):
 
 
 def test_release_is_served_until_its_last_day_only(database, create_marker):
-    today = dt.datetime.now(dt.UTC).date()
+    today = dates.today()
     for days, served in ((-1, False), (0, True), (30, True)):
         _, number = create_marker()
         publish(

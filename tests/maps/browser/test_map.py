@@ -172,7 +172,7 @@ def test_refused_transition_shows_why_and_keeps_the_input(page: Page, served_sit
     page.locator("dialog textarea").fill("Biên bản 12")
     page.locator("dialog button[type=submit]").click()
     expect(page.locator("dialog .refusal")).to_contain_text("Chưa thông báo phía bạn")
-    expect(page.locator("dialog .refusal")).to_contain_text(HOSTILE)
+    expect(page.locator("dialog .field-fault:visible")).to_contain_text(HOSTILE)
     expect(page.locator("dialog textarea")).to_have_value("Biên bản 12")
     assert served_site[1].sent[-1] == ('"1-abc"', {"to": "designed", "reason": "Biên bản 12"})
     page.keyboard.press("Escape")
