@@ -8,6 +8,7 @@ import pytest
 from sqlalchemy import text
 
 from gis.db.actors import Actor
+from gis.db.reader import result_of
 from gis.db.session import LOGINS, READER_LOGIN, WRITER_LOGIN, AccessLogEntry
 from gis.model.as_of import AS_OF, set_as_of
 from gis.model.children import child_tables
@@ -245,7 +246,7 @@ def test_deleted_child_row_is_in_force_up_to_the_moment_of_its_deletion(database
             assert len(child_rows(session, GateEvent, gate_id, as_of)) == number, as_of
             if as_of >= inserted_at:  # the gate was created just before
                 selection = Selection(catalog["gates"], OFFICE.clearance, ids=[gate_id], as_of=as_of, limit=1)
-                (read,) = pages.read_page(session, selection)[0]
+                (read,) = result_of(pages.read_page(session, selection))[0]
                 assert (json.loads(read)["properties"]["last_event"] is not None) == bool(number), as_of
 
 
@@ -260,4 +261,4 @@ def test_retired_feature_is_in_force_up_to_the_moment_of_its_retirement(database
     for as_of, number in expected.items():
         with database.transaction(OFFICE) as session:
             selection = Selection(catalog["areas"], OFFICE.clearance, ids=[area_id], as_of=as_of, limit=1)
-            assert len(pages.read_page(session, selection)[0]) == number, as_of
+            assert len(result_of(pages.read_page(session, selection))[0]) == number, as_of
