@@ -91,7 +91,8 @@ def test_retiring_is_undone_from_its_notice(desktop_page: Page, site_url: str, c
     dialog = desktop_page.get_by_role("dialog")
     dialog.get_by_label("Lý do").fill("nhập trùng")
     dialog.get_by_role("button", name="Ngừng theo dõi").click()
-    desktop_page.get_by_role("button", name="Hoàn tác").click()
+    with desktop_page.expect_response(lambda response: response.url.endswith("/restore")):
+        desktop_page.get_by_role("button", name="Hoàn tác").click()
     expect(desktop_page.locator(".notice")).to_have_count(0)
     open_in_panel(desktop_page, "tasks", report)
     expect(desktop_page.locator(".record .timeline")).to_contain_text("Theo dõi lại")
