@@ -172,7 +172,7 @@ def _expand_path(route: APIRoute) -> Iterator[tuple[str, child_resources.ChildRe
 
 
 def _route_operation(route: APIRoute, path: str, resource: child_resources.ChildResource | None) -> Schema:
-    """The operation of a route, from its path, its method, its docstring and, if it has one, its child resource."""
+    """The operation of a route, from its path, method and docstring, and its child resource where the route has any."""
     status = str(route.status_code or 200)
     method = next(iter(route.methods or {"GET"}))
     media_type = RESPONSE_MEDIA_TYPES.get(

@@ -79,7 +79,7 @@ def _without_read_only(layer: Layer, body: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _update(call: WriteCall, target: Target, values: Mapping[str, Any], submitted: Mapping[str, Any]) -> Response:
-    """Change a feature to ``values``. The status among the ``submitted`` values must be the present one."""
+    """Change a feature to ``values``. A status among the ``submitted`` values must be the present status."""
     layer, crs = target.layer, call.content_crs()
     with call.transaction() as session:
         feature = target.lock(session)

@@ -47,7 +47,7 @@ def target_at_version(layer: LayerParam, item_id: IdParam, version: VersionParam
 
 
 def target_with_if_match(request: Request, layer: LayerParam, item_id: IdParam) -> Target:
-    """The feature in the path, at the version in ``If-Match`` if there is one."""
+    """The feature in the path, at the version that ``If-Match`` names, if the header is sent."""
     return Target(layer, item_id, if_match_version(request) if "if-match" in request.headers else None)
 
 
@@ -131,7 +131,7 @@ def _without_null_beside_location(values: dict[str, Any]) -> dict[str, Any]:
 
 
 def with_geometry_crs(values: Mapping[str, Any], crs: CRS) -> dict[str, Any]:
-    """The values, with the CRS of their geometry if they have one."""
+    """The values, with the CRS of their geometry if it states a CRS."""
     return {**values, GEOMETRY_CRS: crs} if values.get(GEOMETRY) is not None else dict(values)
 
 

@@ -1,4 +1,4 @@
-"""Routes of the lists as HTML: one for every layer of the reader's catalogue, and beside it a record or a new one.
+"""Routes of the list pages: the rows of a layer as HTML, and beside them a record or the form of a new record.
 
 The rows, counts and totals are read as the signed-in actor, with the same ``Selection`` as the API.
 """

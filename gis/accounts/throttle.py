@@ -21,7 +21,7 @@ MAX_ENTRIES = 2**16
 
 
 class LoginFailures(Record):
-    """The number of failures of one key in a row, and the time of the last one."""
+    """The number of consecutive failures of a key, and the time of the last failure."""
 
     __tablename__ = "login_failures"
     __table_args__ = {"prefixes": ["UNLOGGED"]}  # noqa: RUF012 - read by SQLAlchemy
